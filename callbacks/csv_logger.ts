@@ -1,7 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
-import { messageOf } from "../core/errors.ts";
 import type { Logs } from "../core/logs.ts";
-import { comparablePath, showPath } from "../runtime/paths.ts";
+import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { csvRecords, csvText, endOfLastLine, separator } from "./csv_text.ts";
 import { LogColumns, missing } from "./log_columns.ts";
@@ -236,13 +235,7 @@ export class CSVLogger extends Callback {
   }
 
   #records(text: string): string[][] {
-    try {
-      return csvRecords(text, this.#separator);
-    } catch (cause) {
-      throw new SyntaxError(`Cannot read ${showPath(this.filename)} as CSV: ${messageOf(cause)}`, {
-        cause,
-      });
-    }
+    return csvRecords(text, this.#separator, this.filename);
   }
 
   #text(records: string[][]): string {

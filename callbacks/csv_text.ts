@@ -1,10 +1,22 @@
 import { parse } from "@std/csv/parse";
 import { stringify } from "@std/csv/stringify";
+import { messageOf } from "../core/errors.ts";
+import { showPath } from "../runtime/paths.ts";
+import type { Path } from "../runtime/types.ts";
 import type { OptionRule } from "./options.ts";
 
-/** Records of a CSV text, with the header as the first one. */
-export function csvRecords(text: string, separator: string): string[][] {
-  return text === "" ? [] : parse(text, { separator });
+/**
+ * Records of a CSV text, with the header as the first one.
+ *
+ * @param path path of the file, for the message
+ * @throws SyntaxError for text that is not CSV
+ */
+export function csvRecords(text: string, separator: string, path: Path): string[][] {
+  try {
+    return text === "" ? [] : parse(text, { separator });
+  } catch (cause) {
+    throw new SyntaxError(`Cannot read ${showPath(path)} as CSV: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** The lines of records, each with its end. */

@@ -12,6 +12,7 @@ import {
   checkPaths,
   type ModelCheckpointOptions,
   modelCheckpointRules,
+  warnOfMissingBest,
 } from "./model_checkpoint_options.ts";
 import { checkOptions } from "./options.ts";
 import { pythonFixed } from "./python_format.ts";
@@ -130,7 +131,10 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#path.probe(initialEpoch, this.#options.saveOnException, this.#writer.fs);
     this.#release();
     this.#release = claimPath(this.#writer.fs, this.filepath);
-    await this.#resume();
+    const missing = await this.#writer.resume(() => this.model);
+    if (missing === undefined || !this.saveBestOnly) return;
+    warnOfMissingBest(missing.path, this.monitor);
+    this.best = this.#options.initialValueThreshold;
   }
 
   /** Store the epoch for the names of checkpoints. */
@@ -193,16 +197,6 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#epoch = state.epoch as number;
     this.#schedule.setState(state as unknown as ScheduleState);
     this.#writer.setState(state as WriterState);
-  }
-
-  async #resume(): Promise<void> {
-    const missing = await this.#writer.resume(() => this.model);
-    if (missing === undefined || !this.saveBestOnly) return;
-    console.warn(
-      `keepfit: ModelCheckpoint: the best checkpoint ${missing.path} is missing: the next one is ` +
-        `saved with any ${this.monitor}`,
-    );
-    this.best = this.#options.initialValueThreshold;
   }
 
   async #saveIfDue(batch: number, logs: Logs): Promise<void> {

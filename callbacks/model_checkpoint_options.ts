@@ -69,3 +69,11 @@ export function checkPaths(filepath: Path, options: ModelCheckpointOptions): voi
   }
   for (const path of [filepath, options.saveOnException]) warnOfKerasFile(path);
 }
+
+/** Warn that a restored best value has no checkpoint, so that it does not count. */
+export function warnOfMissingBest(path: string, monitor: string): void {
+  console.warn(
+    `keepfit: ModelCheckpoint: the best checkpoint ${path} is missing: the next one is saved with ` +
+      `any ${monitor}`,
+  );
+}
