@@ -1,3 +1,4 @@
+import { directoryOf } from "./paths.ts";
 import {
   shortBytes,
   type SystemCalls,
@@ -39,7 +40,7 @@ export function nodeCalls(): SystemCalls {
         isSymlink: entry.isSymbolicLink(),
       })),
     openDir: async (path) => new OpenFile(fs, fs.openSync(path, "r"), false),
-    makeDir: async (path) => void fs.mkdirSync(path, { recursive: true }),
+    makeDir: async (path) => makeDirectories(fs, path),
     rename: async (from, to) =>
       isShort(to) ? fs.renameSync(from, to) : await fs.promises.rename(from, to),
     removeFile: async (path) =>
@@ -48,6 +49,22 @@ export function nodeCalls(): SystemCalls {
       recursive ? fs.promises.rm(path, { recursive }) : fs.promises.rmdir(path),
     chmod: async (path, mode) => fs.chmodSync(path, mode),
   };
+}
+
+/**
+ * Create a directory and its parents, or accept an existing one. With `recursive: true`, Node never
+ * returns where a file system does not let anybody create one, such as `/proc`.
+ */
+function makeDirectories(fs: typeof import("node:fs"), path: string, hasParent = false): void {
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    const parent = directoryOf(path);
+    if (hasParent || parent === path || (error as { code?: string }).code !== "ENOENT") throw error;
+    makeDirectories(fs, parent);
+    makeDirectories(fs, path, true);
+  }
 }
 
 class OpenFile implements SystemFile {

@@ -365,6 +365,13 @@ describe(`The real file system of ${getRuntime().name}`, () => {
   after(() => nodeFs.rmSync(parent, { recursive: true, force: true }));
   const newWorld = fileSystems[getRuntime().name];
 
+  it("The real file system fails to create a directory where the system allows none", async () => {
+    if (!nodeFs.existsSync("/proc/self")) return console.log("skipped: there is no /proc");
+    for (const path of ["/proc/keepfit", "/proc/keepfit/a/b"]) {
+      await rejects(getRuntime().fs.makeDir(path), "NotFound");
+    }
+  });
+
   it("The real file system writes through a symbolic link, even one with a missing target", async () => {
     const { fs, root } = await newWorld();
     await fs.makeDir(`${root}/d`);
