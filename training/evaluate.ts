@@ -23,7 +23,7 @@ import {
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
 import { StepReport } from "./step_report.ts";
-import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { makeEvaluation, testLoop } from "./test_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
@@ -36,7 +36,10 @@ export interface EvaluateDatasetOptions extends RunOptions {
 
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions extends RunOptions {
-  /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
+  /**
+   * Batch size in rows. Default: 32, or the one that a stateful model requires. With `steps`, as in
+   * Keras, the size with which they have all rows.
+   */
   batchSize?: number;
   /**
    * Weight of each row in the loss, of shape [rows] or [rows, steps]; one for each of several
@@ -83,14 +86,13 @@ export async function evaluate(
   options = readOptions("evaluate", options, evaluateOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
-  const { batchSize = defaultBatchSize(compiled) } = options;
   const source = await tensorSource(engine, compiled, x, y, {
-    batchSize,
+    batchSize: options.batchSize,
     sampleWeight: options.sampleWeight,
     steps: wholeNumber("steps", options.steps, 1),
     role: "evaluation",
   });
-  return await runEvaluation(model, engine, compiled, source, options, batchSize);
+  return await runEvaluation(model, engine, compiled, source, options);
 }
 
 /**
@@ -123,7 +125,7 @@ export async function evaluateDataset(
     steps: wholeNumber("steps", oneOf(options, "steps", "batches"), 1),
     role: "evaluation",
   });
-  return await runEvaluation(model, engine, compiled, source, options, null);
+  return await runEvaluation(model, engine, compiled, source, options);
 }
 
 const evaluateOptions: Record<keyof EvaluateOptions, true> = {
@@ -145,7 +147,6 @@ async function runEvaluation(
   compiled: Compiled,
   source: BatchSource,
   options: RunOptions,
-  batchSize: number | null,
 ): Promise<Logs> {
   return await closing(source, async () => {
     const eventLoop = new EventLoopYield(options);
@@ -153,7 +154,7 @@ async function runEvaluation(
       verbose: options.verbose ?? "auto",
       epochs: 1,
       steps: source.steps,
-      batchSize,
+      batchSize: source.batchSize ?? null,
       samples: source.samples,
       metrics: logKeys(compiled, false),
       directions: compiled.directions,

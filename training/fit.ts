@@ -13,7 +13,7 @@ import {
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
 import { closing, oneOf, readOptions, wholeNumber } from "./run.ts";
-import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
 import { validationBatch, validationSource } from "./validation.ts";
 
@@ -22,7 +22,10 @@ export type { ValidationOptions, ValidationTensors } from "./validation.ts";
 
 /** Options of {@linkcode fit}. */
 export interface FitOptions extends TrainOptions {
-  /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
+  /**
+   * Batch size in rows. Default: 32, or the one that a stateful model requires. With
+   * `stepsPerEpoch`, as in Keras, the size with which an epoch has all rows.
+   */
   batchSize?: number;
   /**
    * Fraction of the rows to validate on, from 0 to below 1: the last rows before shuffling.
@@ -101,11 +104,10 @@ export async function fit(
   checkShuffle(options.shuffle);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
-  const { batchSize = defaultBatchSize(compiled) } = options;
   const splits = validationSplit !== 0 && !options.validationData;
   const splitAt = (rows: number) => splitRows(rows, validationSplit);
   const source = await tensorSource(engine, compiled, x, y, {
-    batchSize,
+    batchSize: options.batchSize,
     range: splits ? (rows) => [0, splitAt(rows)] : undefined,
     shuffle,
     steps: wholeNumber("stepsPerEpoch", options.stepsPerEpoch, 1),
@@ -117,14 +119,14 @@ export async function fit(
   return await closing(source, async () => {
     const validation = splits
       ? await tensorSource(engine, compiled, x, y, {
-        ...validationBatch(options, batchSize),
+        ...validationBatch(options),
         range: (rows) => [splitAt(rows), rows],
         sampleWeight: options.sampleWeight,
         steps: wholeNumber("validationSteps", options.validationSteps, 1),
         role: "validation",
       })
-      : await validationSource(engine, compiled, options, batchSize);
-    const training = { model, engine, compiled, source, validation, batchSize, shuffle };
+      : await validationSource(engine, compiled, options);
+    const training = { model, engine, compiled, source, validation, shuffle };
     return await closing(validation ?? nothing, () => trainLoop(training, options), signal);
   }, signal);
 }
@@ -184,7 +186,7 @@ export async function fitDataset(
   const validation = await validationSource(engine, compiled, {
     ...options,
     validationSteps,
-  }, defaultBatchSize(compiled));
+  });
   const training = { model, engine, compiled, source, validation };
   const { signal } = options;
   return await closing(

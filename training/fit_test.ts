@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { fit, type FitOptions, type History, type Params } from "keepfit";
+import { evaluate, fit, type FitOptions, type History, type Params, predict } from "keepfit";
 import { tensorsLeft, twins, warned, weightsOf } from "./fixtures.ts";
 
 /** y = 2x - 1 with one weight and one bias. */
@@ -187,6 +187,28 @@ describe("fit logging metrics", () => {
     const { history } = await fit(model, x, y, quiet);
     assert.deepEqual(history.loss_1, [7]);
     assert.notDeepEqual(history.loss, [7]);
+  });
+
+  it("fit, evaluate and predict divide all rows among the steps without a batchSize, like Keras", async () => {
+    const data = { shuffle: false, validationData: [x, y] as [tf.Tensor, tf.Tensor] };
+    const train = [[0, 1], [2, 3], [4, 5]];
+    const validation = [[0, 1, 2], [3, 4, 5]];
+    const steps = { stepsPerEpoch: 3, validationSteps: 2 };
+    assert.deepEqual(await batchesOf({ ...data, ...steps }), [...train, ...validation]);
+    const whole = [0, 1, 2, 3, 4, 5];
+    assert.deepEqual(await batchesOf({ ...data, stepsPerEpoch: 3 }), [...train, whole]);
+    assert.deepEqual(await batchesOf({ ...data, validationSteps: 2 }), [whole, ...validation]);
+    const split = { shuffle: false, validationSplit: 0.5, stepsPerEpoch: 2, validationSteps: 3 };
+    assert.deepEqual(await batchesOf(split), [[0, 1], [2], [3], [4], [5]]);
+    const given = { ...data, batchSize: 4, ...steps, epochs: 1 };
+    assert.deepEqual((await batchesOf(given)).map(({ length }) => length), [4, 2, 4, 4, 2]);
+
+    let params: Params | undefined;
+    const callbacks = { setParams: (all: Params) => void (params = all) };
+    await evaluate(line(), x, y, { ...quiet, steps: 4, callbacks });
+    assert.deepEqual([params?.steps, params?.batchSize], [3, 2]);
+    const predicted = await predict(line(), x, { ...quiet, steps: 2, callbacks }) as tf.Tensor;
+    assert.deepEqual([params?.steps, predicted.shape], [2, [6, 1]]);
   });
 
   it("fit warns once about NaN", async () => {

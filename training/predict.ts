@@ -15,7 +15,7 @@ import {
   warnOfDatasetBatches,
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
-import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { EventLoopYield } from "./event_loop_yield.ts";
 import {
   closing,
@@ -30,7 +30,10 @@ import { StepReport } from "./step_report.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {
-  /** Batch size in rows, for tensors. Default: 32, or the one that a stateful model requires. */
+  /**
+   * Batch size in rows, for tensors. Default: 32, or the one that a stateful model requires. With
+   * `steps`, as in Keras, the size with which they have all rows.
+   */
   batchSize?: number;
   /** Batches to predict. Default: all. */
   steps?: number;
@@ -72,7 +75,7 @@ export async function predict(
   const engine = getEngine();
   const { inputNames, inputShapes, batchRows } = signatureOf(networkOf(model, "predict"));
   const wanted = { inputNames, inputShapes, batchRows };
-  const { batchSize = defaultBatchSize(wanted) } = options;
+  const { batchSize } = options;
   const steps = wholeNumber("steps", options.steps, 1);
   const role = "prediction";
   if (isDataset(x)) warnOfDatasetBatches("batchSize", options.batchSize);

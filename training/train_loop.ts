@@ -70,8 +70,6 @@ export interface Training {
   compiled: Compiled;
   source: BatchSource;
   validation: BatchSource | undefined;
-  /** Rows of a batch, if known. */
-  batchSize?: number;
   /** Order of the rows; undefined for a dataset. */
   shuffle?: boolean | "batch";
 }
@@ -117,8 +115,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       const first = passToStart(training, state, isDue) ?? (list.initialEpoch || initialEpoch);
       if (first >= epochs && state.start === undefined) warnings.noEpoch(first, epochs);
       if (options.verbose !== 0) {
-        const { steps, samples } = source;
-        const { batchSize } = training;
+        const { steps, samples, batchSize } = source;
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       // Not earlier, because a callback may compile the model in onTrainBegin.
@@ -173,7 +170,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
 
 /** Params of the run, which callbacks receive. */
 function paramsOf(training: Training, options: TrainOptions, seed: number): Params {
-  const { compiled, source, validation, batchSize, shuffle } = training;
+  const { compiled, source, validation, shuffle } = training;
   const { validationFreq } = options;
   const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
   const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
@@ -182,7 +179,7 @@ function paramsOf(training: Training, options: TrainOptions, seed: number): Para
     epochs,
     steps: source.steps,
     initialEpoch,
-    batchSize: batchSize ?? null,
+    batchSize: source.batchSize ?? null,
     ...(shuffle !== undefined && { shuffle }),
     samples: source.samples,
     doValidation: validation !== undefined,

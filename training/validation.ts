@@ -24,7 +24,10 @@ export interface ValidationOptions {
    * Interval of validation in epochs, or the epochs to validate after, counted from 1. Default: 1.
    */
   validationFreq?: number | readonly number[];
-  /** Batch size of validation in rows, for tensors. Default: `batchSize`. */
+  /**
+   * Batch size of validation in rows, for tensors. Default: `batchSize`; without one, 32, or with
+   * `validationSteps` the size with which they have all rows, as in Keras.
+   */
   validationBatchSize?: number;
   /** Batches to validate on. Default: all. */
   validationSteps?: number;
@@ -34,8 +37,7 @@ export interface ValidationOptions {
 export async function validationSource(
   engine: Engine,
   compiled: Compiled,
-  options: ValidationOptions,
-  batchSize: number,
+  options: ValidationOptions & { batchSize?: number },
 ): Promise<BatchSource | undefined> {
   const { validationData: data } = options;
   if (data === undefined || data === null) return undefined;
@@ -51,15 +53,14 @@ export async function validationSource(
     );
   }
   const [x, y, sampleWeight] = data as [Tensors, Tensors, Tensors?];
-  const batch = validationBatch(options, batchSize);
+  const batch = validationBatch(options);
   return await tensorSource(engine, compiled, x, y, { ...batch, sampleWeight, steps, role });
 }
 
 /** Batch size of validation, and the option that sets it. */
 export function validationBatch(
-  { validationBatchSize }: ValidationOptions,
-  batchSize: number,
-): { batchSize: number; batchSizeName: string } {
+  { validationBatchSize, batchSize }: ValidationOptions & { batchSize?: number },
+): { batchSize?: number; batchSizeName: string } {
   return {
     batchSize: validationBatchSize ?? batchSize,
     batchSizeName: validationBatchSize === undefined ? "batchSize" : "validationBatchSize",

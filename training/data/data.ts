@@ -84,6 +84,8 @@ export interface BatchSource {
   readonly steps: number | null;
   /** Rows of the data; null while unknown. */
   readonly samples: number | null;
+  /** Rows of a batch; undefined if each batch has its own number. */
+  readonly batchSize?: number;
   /** Whether an epoch had no batch after earlier ones had some. Default: false. */
   readonly isUsedUp?: boolean;
   /** The batches of an epoch. */

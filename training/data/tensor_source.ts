@@ -9,7 +9,11 @@ import { checkTargets } from "./targets.ts";
 
 /** Options of {@linkcode tensorSource}. */
 export interface TensorSourceOptions extends GivenWeights {
-  batchSize: number;
+  /**
+   * Rows of a batch. Default: the number that a stateful model requires; otherwise that which
+   * distributes all rows to `steps` batches, as in Keras; otherwise 32.
+   */
+  batchSize?: number;
   /** Weight of each row in the loss. */
   sampleWeight?: Tensors;
   /** Name of the batch size in messages. Default: `"batchSize"`. */
@@ -25,11 +29,6 @@ export interface TensorSourceOptions extends GivenWeights {
   range?: (rows: number) => [first: number, end: number];
 }
 
-/** Default batch size: the one that a stateful model requires, otherwise 32. */
-export function defaultBatchSize({ batchRows }: Pick<ModelSignature, "batchRows">): number {
-  return batchRows ?? 32;
-}
-
 /**
  * Batches from whole tensors. Rows are copied on the host if that is cheaper than a gather on the
  * device; a range and an unshuffled pass copy nothing.
@@ -43,10 +42,11 @@ export async function tensorSource(
   y: Tensors | undefined,
   options: TensorSourceOptions,
 ): Promise<BatchSource> {
-  const { batchSize, role, batchSizeName = "batchSize" } = options;
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+  const { role, batchSizeName = "batchSize" } = options;
+  const { batchSize: given } = options;
+  if (given !== undefined && (!Number.isSafeInteger(given) || given < 1)) {
     throw new RangeError(
-      `Cannot use ${batchSizeName} ${describeNumber(batchSize)}: it must be a whole number >= 1`,
+      `Cannot use ${batchSizeName} ${describeNumber(given)}: it must be a whole number >= 1`,
     );
   }
   const outputNames = signature.outputNames ?? [];
@@ -56,9 +56,11 @@ export async function tensorSource(
   if (total < 1) throw new RangeError(`Cannot use ${role} data without rows: x has ${total} rows`);
   const [first, end] = options.range?.(total) ?? [0, total];
   const rows = end - first;
+  const perStep = options.steps === undefined ? 32 : Math.ceil(rows / options.steps);
+  const batchSize = given ?? signature.batchRows ?? perStep;
   const batches = Math.ceil(rows / batchSize);
   const steps = stepsOf(options, batches);
-  checkBatchRows(signature, options, rows, steps >= batches);
+  checkBatchRows(signature, { ...options, batchSize }, rows, steps >= batches);
   const used = [first, end] as const;
   await checkTargets(
     ys,
@@ -101,6 +103,7 @@ export async function tensorSource(
   return {
     steps,
     samples: rows,
+    batchSize,
     epoch: ({ epoch, firstBatch = 0, seed = 0 }) => {
       const begin = options.wraps ? epoch * steps : 0;
       const stop = begin + steps;
@@ -122,7 +125,7 @@ function describeNumber(value: unknown): string {
 /** Throw unless every batch has the number of rows that a stateful model requires. */
 function checkBatchRows(
   { batchRows = null }: ModelSignature,
-  { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions,
+  { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions & { batchSize: number },
   rows: number,
   takesAll: boolean,
 ): void {
