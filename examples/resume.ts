@@ -6,12 +6,15 @@
  * node --import tsx examples/resume.ts runs/resume     # or: bun, deno run -A
  * ```
  */
+import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { BackupAndRestore, CSVLogger, fit, ModelCheckpoint, useBackend } from "keepfit";
 import { getRuntime, InterruptedError, interruptSignal } from "keepfit/runtime";
 
 const runtime = getRuntime();
-const [out = "runs/resume", epochs = "20"] = runtime.args;
+// Options such as --help are errors: they are not the name of the folder.
+const { positionals } = parseArgs({ args: runtime.args, allowPositionals: true });
+const [out = "runs/resume", epochs = "20"] = positionals;
 
 await useBackend(tf);
 const model = tf.sequential({

@@ -27,6 +27,12 @@ async function loggedEpochs(directory: string): Promise<number[]> {
 }
 
 describe("The resuming example", { skip }, () => {
+  it("The resuming example takes no option for the name of its folder", async () => {
+    const { code, stderr } = await startChild(module, { args: ["--help"] }).result;
+    assert.equal(code, 1);
+    assert.match(stderr, /Unknown option '--help'/);
+  });
+
   it("The resuming example continues with the same command, regardless of how it was ended", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {

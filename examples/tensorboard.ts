@@ -25,6 +25,15 @@ import { Callback, fit, predict, TensorBoard, useBackend } from "keepfit";
 import { getRuntime, joinPath, runProgram } from "keepfit/runtime";
 import { type Digits, loadMnist } from "./mnist_data.ts";
 
+const help = `Train on MNIST and fill the tabs of TensorBoard.
+
+  --epochs N   number of epochs (default 5)
+  --rows N     number of training rows (default 2500)
+  --units N    units of the hidden layer (default 32)
+  --out DIR    folder of the runs (default runs/tensorboard)
+  --run NAME   name of the run (default the time)
+  --help       this text`;
+
 const cells = 7;
 const shades = 16;
 
@@ -128,8 +137,10 @@ async function main(): Promise<void> {
       epochs: { type: "string", default: "5" },
       rows: { type: "string", default: "2500" },
       units: { type: "string", default: "32" },
+      help: { type: "boolean", default: false },
     },
   });
+  if (values.help) return console.log(help);
   const [rows, units, learningRate] = [Number(values.rows), Number(values.units), 0.005];
 
   await useBackend(tf);
