@@ -1,6 +1,6 @@
 import { printable } from "../core/printable.ts";
 import { getRuntime } from "./get_runtime.ts";
-import { directoryOf, joinPath, toFileUrl } from "./paths.ts";
+import { directoryOf, isAbsolute, joinPath, toFileUrl } from "./paths.ts";
 import type { FileSystem, Path } from "./types.ts";
 
 /**
@@ -69,5 +69,12 @@ export function projectFolders(): URL[] {
  * @throws TypeError for a relative path when the working directory may not be read
  */
 export function urlOfPath(path: Path): URL {
-  return toFileUrl(path, getRuntime().workingDirectory());
+  const folder = getRuntime().workingDirectory();
+  if (folder === undefined && typeof path === "string" && path !== "" && !isAbsolute(path)) {
+    throw new TypeError(
+      `Cannot use ${path}: the working directory may not be read (run Deno again with ` +
+        "--allow-read=.)",
+    );
+  }
+  return toFileUrl(path, folder);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
+import { startChild } from "../tests/child.ts";
 import { findUpward } from "./find_upward.ts";
 import { getRuntime } from "./get_runtime.ts";
 
@@ -57,5 +58,29 @@ describe("findUpward", () => {
       console.warn = warn;
       await rm(top, { recursive: true });
     }
+  });
+});
+
+describe("urlOfPath", () => {
+  it("urlOfPath names the flag that Deno needs to read the working directory", async () => {
+    if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
+    const path = join(import.meta.dirname as string, "find_upward.ts");
+    const { result } = startChild(
+      `
+      import { urlOfPath } from ${JSON.stringify(path)};
+      console.log(urlOfPath("/a").href);
+      try {
+        urlOfPath("a");
+      } catch ({ name, message }) {
+        console.log(name, message);
+      }
+    `,
+      { permissions: [] },
+    );
+    assert.equal(
+      (await result).stdout,
+      "file:///a\nTypeError Cannot use a: the working directory may not be read " +
+        "(run Deno again with --allow-read=.)\n",
+    );
   });
 });
