@@ -9,6 +9,8 @@ export interface ProgbarOptions {
   target: number | null;
   /** Start time, in milliseconds of the clock that is passed to `update`. */
   start: number;
+  /** Number of steps completed before `start`, as in a resumed epoch. Default: 0. */
+  before?: number;
   /** Verbosity: 1 redraws a bar, 2 writes one line at the end, 0 writes nothing. Default: 1. */
   verbose?: number;
   /** Width of the bar in cells, if there is room. Default: 20. */
@@ -52,6 +54,7 @@ export class Progbar {
   /** Values after the time, by name, in order of appearance. */
   readonly values: Map<string, number> = new Map();
   #start: number;
+  #before: number;
   #verbose: number;
   #width: number;
   #interval: number;
@@ -69,6 +72,7 @@ export class Progbar {
   constructor(options: ProgbarOptions) {
     this.target = options.target;
     this.#start = options.start;
+    this.#before = options.before ?? 0;
     this.#verbose = options.verbose ?? 1;
     this.#width = options.width ?? 20;
     this.#interval = options.interval ?? 50;
@@ -163,12 +167,13 @@ export class Progbar {
   }
 
   #secondsPerStep(current: number, now: number): number {
-    if (current <= 0) return 0;
+    const done = current - this.#before;
+    if (done <= 0) return 0;
     // The first step includes one-time initialization.
-    const perStep = this.#afterFirstStep !== undefined && current > 1
-      ? (now - this.#afterFirstStep) / (current - 1)
-      : (now - this.#start) / current;
-    if (current === 1) this.#afterFirstStep = now;
+    const perStep = this.#afterFirstStep !== undefined && done > 1
+      ? (now - this.#afterFirstStep) / (done - 1)
+      : (now - this.#start) / done;
+    if (done === 1) this.#afterFirstStep = now;
     return perStep / 1000;
   }
 

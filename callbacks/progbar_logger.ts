@@ -94,7 +94,8 @@ export class ProgbarLogger extends Callback {
     if (this.#verbose() > 0 && epochs > 1) {
       this.#write(`Epoch ${epoch + 1}/${epochs}\n`);
     }
-    this.#begin();
+    const { resumedAt } = this.params ?? {};
+    this.#begin(resumedAt?.epoch === epoch ? resumedAt.batch : 0);
   }
 
   /** Advance the bar. */
@@ -159,14 +160,15 @@ export class ProgbarLogger extends Callback {
     this.#begin();
   }
 
-  #begin(): void {
-    this.#seen = 0;
+  #begin(before = 0): void {
+    this.#seen = before;
     const { isInteractive, hasColors, columns } = this.#openTerminal();
     if (columns !== this.#columns) this.#barWidth = undefined;
     this.#columns = columns;
     this.#progbar = new Progbar({
       target: this.#target,
       start: this.#now(),
+      before,
       verbose: this.#verbose(),
       width: this.#barWidth,
       isInteractive,

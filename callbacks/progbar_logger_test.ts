@@ -95,6 +95,34 @@ describe("ProgbarLogger", () => {
     ]);
   });
 
+  it("ProgbarLogger divides the time of a resumed epoch by the steps of this run", async () => {
+    const screen = world({ isInteractive: true });
+    const list = new CallbackList([screen.logger], {
+      params: params({ steps: 1000, epochs: 4, resumedAt: { epoch: 2, batch: 990 } }),
+    });
+    await list.onTrainBegin();
+    await list.onEpochBegin(2);
+    for (const batch of [990, 991]) {
+      screen.now += 3000;
+      await list.onTrainBatchEnd(batch, { loss: 1 });
+    }
+    screen.now += 8 * 3000;
+    await list.onEpochEnd(2, { loss: 1 });
+    await list.onEpochBegin(3);
+    screen.now += 2000;
+    await list.onTrainBatchEnd(0, { loss: 1 });
+    assert.deepEqual(screen.shown.replaceAll(/━|─/g, "").split(/\r|\n/), [
+      "Epoch 3/4",
+      "",
+      " 991/1000  27s 3s/step - loss: 1.0000",
+      " 992/1000  24s 3s/step - loss: 1.0000",
+      "1000/1000  30s 3s/step - loss: 1.0000",
+      "Epoch 4/4",
+      "",
+      "   1/1000  33:18 2s/step - loss: 1.0000",
+    ]);
+  });
+
   it("ProgbarLogger is silent with verbose 0, and during validation in fit", async () => {
     const silent = world({ isInteractive: true });
     await drive(silent.logger, losses(2, 1), { batches: 2, params: { verbose: 0 } });
