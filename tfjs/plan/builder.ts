@@ -215,6 +215,8 @@ export class Builder {
     if (!value.requiresGradient) return undefined;
     const left = this.#usesOf(value) - 1;
     this.#uses.set(value, left);
+    // A reader that is left is not the only one.
+    this.#offers.delete(value);
     // The backward pass starts with the last reader, which writes; the others add.
     if (left <= 0) return value.gradient.reserve();
     const own = this.perRow(value.size);

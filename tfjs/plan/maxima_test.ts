@@ -239,6 +239,17 @@ describe("A compiled convolution in front of a max pooling", () => {
     model.dispose();
   });
 
+  it("A compiled convolution with two max poolings matches TensorFlow.js", () =>
+    planAgrees("two max poolings", () => {
+      const input = tf.input({ shape: [8, 8, 1] });
+      const convolved = conv2d({ filters: 4, kernelSize: 3 })
+        .apply(input) as tf.SymbolicTensor;
+      const pooled = [2, 3].map((poolSize) =>
+        maxPooling2d({ poolSize }).apply(convolved) as tf.SymbolicTensor
+      );
+      return tf.model({ inputs: input, outputs: pooled });
+    }));
+
   it("A compiled convolution with another reader than the pooling matches TensorFlow.js", () =>
     planAgrees("two readers", () => {
       const input = tf.input({ shape: [8, 8, 1] });
