@@ -2,8 +2,11 @@ import type * as tf from "@tensorflow/tfjs";
 
 /** A region of the plan's memory. It gets its address before a batch is computed. */
 export class Block {
-  /** Address of the first value, in bytes. */
-  address = 0;
+  /**
+   * Address of the first value, in bytes. Until it gets memory, one that kernels cannot access, so
+   * that they fail instead of overwriting TensorFlow.js's heap.
+   */
+  address = -(2 ** 31);
   /** Address of the memory reserved in the arena, in bytes. 0 if none is reserved. */
   arenaAddress = 0;
   /** Whether the arena reserves memory for the block. Default: false. */
